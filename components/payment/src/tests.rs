@@ -130,10 +130,17 @@ fn list<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> (Vec<&'static str>, u64) 
     (rows.iter().map(|row| row.status).collect(), total)
 }
 
-/// The keys of unfinished work: neither the ages of it, nor late refunds.
+/// The keys of unfinished work: neither the ages of it, nor late refunds and their clock.
 fn stored_intents(platform: &MemoryPlatform) -> Vec<String> {
     use kit::Store;
     let mut keys = block_on(platform.outbox.keys()).unwrap();
-    keys.retain(|key| key != "sightings" && !key.starts_with("late/"));
+    keys.retain(|key| !["sightings", "clock"].contains(&key.as_str()) && !key.starts_with("late/"));
+    keys
+}
+
+fn stored_late_refunds(platform: &MemoryPlatform) -> Vec<String> {
+    use kit::Store;
+    let mut keys = block_on(platform.outbox.keys()).unwrap();
+    keys.retain(|key| key.starts_with("late/"));
     keys
 }
