@@ -91,7 +91,7 @@ impl FaultProfile {
             checks_view: random.one_in(10),
             clock_settings: random.choose(&[0, 0, 20]),
             parked_events: random.choose(&[0, 3, 12]),
-            gateway_delay_ms: random.choose(&[1_500, 1_500, 180_000]),
+            gateway_delay_ms: random.choose(&[1_500, 1_500, 180_000, 72_000_000]),
             enabled: Cell::new(false),
             ..Self::default()
         }

@@ -43,6 +43,8 @@ pub enum Mutation {
     TrustsClocks,
     /// Refunds of an unknown approval are not repeated.
     ForgetsLateRefunds,
+    /// The clock that the hosts share shows the time of the host that reads it.
+    ReadsHostClocks,
     /// The log loses its last second, and the stores keep theirs.
     LosesLogAlone,
     /// Calls that know of a lost batch of writes go on writing.

@@ -121,6 +121,11 @@ fn a_platform_that_does_not_repeat_refunds_is_detected() {
 }
 
 #[test]
+fn waits_by_the_clocks_of_hosts_are_detected() {
+    assert_detected(Mutation::ReadsHostClocks, "charges at the gateway");
+}
+
+#[test]
 fn a_log_that_loses_what_the_stores_keep_is_detected() {
     assert_detected(Mutation::LosesLogAlone, "messages are");
 }

@@ -9,7 +9,7 @@ use crate::{
     mutation::Mutation,
     oracle::Violation,
     scheduler::{HistorySnapshot, Scheduler},
-    world::World,
+    world::{HOSTS, World},
 };
 use std::rc::Rc;
 
@@ -19,8 +19,12 @@ const MAX_FAULTY_STEPS: usize = 700;
 const MAX_SWEEPS: usize = 80;
 /// The interval between sweeps, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 5_000;
-/// One day, in milliseconds.
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// The interval between sweeps while refunds of unknown approvals are repeated, in milliseconds: hosts that look at a
+/// clock every ten minutes miss none of its time.
+const LATE_SWEEP_INTERVAL_MS: u64 = 10 * 60 * 1_000;
+/// All refunds must be repeated after this many of these sweeps. They take 31 hours, and some sweeps for each change of the
+/// host.
+const MAX_LATE_SWEEPS: usize = 400;
 
 /// The result of a schedule.
 #[derive(Debug)]
@@ -217,14 +221,22 @@ impl Schedule {
 
     // --- without faults ---
 
-    /// Lets the days go by in which the refunds of unknown approvals are repeated.
+    /// Lets the hours go by in which the refunds of unknown approvals are repeated. One host sweeps for a while, and then
+    /// another one, whose clock may differ by days.
     fn await_late_refunds(&mut self) -> Result<(), Violation> {
-        for _ in 0..8 {
+        if self.world.faults.clock_settings > 0 {
+            (0..HOSTS).for_each(|_| self.world.set_a_clock());
+        }
+        let mut host = 0;
+        for _ in 0..MAX_LATE_SWEEPS {
             if !self.scheduler.contexts().has_late_refunds() {
                 return Ok(());
             }
-            self.scheduler.advance(DAY_MS);
-            self.scheduler.sweep(ContextId::Payment);
+            if self.world.random.one_in(4) {
+                host = self.world.random.below(HOSTS);
+            }
+            self.scheduler.advance(LATE_SWEEP_INTERVAL_MS);
+            self.scheduler.sweep_on(ContextId::Payment, host);
             self.run_until_idle()?;
         }
         Err(Violation("refunds are repeated for ever".into()))

@@ -83,8 +83,14 @@ impl Scheduler {
         self.spawn("rebuild", None, TaskKind::Rebuild, future);
     }
 
-    /// Starts a sweep.
+    /// Starts a sweep on a random host.
     pub fn sweep(&mut self, context: ContextId) {
+        let host = self.world.random.below(HOSTS);
+        self.sweep_on(context, host);
+    }
+
+    /// Starts a sweep on a host.
+    pub fn sweep_on(&mut self, context: ContextId, host: usize) {
         if self.is_down(context) {
             return;
         }
@@ -96,6 +102,9 @@ impl Scheduler {
             TaskOutput::None
         });
         self.spawn("sweep", Some(context), TaskKind::Sweep, future);
+        if let Some(task) = self.tasks.last_mut() {
+            task.host = host;
+        }
     }
 
     /// Starts the delivery of an entry of the log.

@@ -24,6 +24,7 @@ pub mod platform;
 pub mod principal;
 pub mod records;
 mod report;
+pub mod shared_clock;
 mod sighted_age;
 #[cfg(target_arch = "wasm32")]
 pub mod spin;

@@ -43,7 +43,8 @@ impl SightedAge {
         self.look(host, now.as_millis(), MAX_STEP, 0)
     }
 
-    /// Adds a look to an age of hours, which hosts that come and go share: a clock that is new continues the age of the others.
+    /// Adds a look to an age of hours, which hosts that come and go share: a clock that is new, or that has not looked for a while,
+    /// continues the age of the others.
     pub(crate) fn observe_hours(&mut self, host: &str, now: Timestamp) -> Duration {
         let seen = self.0.iter().map(|clock| clock.seen).max();
         let seen = seen.unwrap_or_default();
@@ -63,7 +64,8 @@ impl SightedAge {
 
     fn look(&mut self, host: &str, now: u64, max_step: u64, seen_by_others: u64) -> Duration {
         if let Some(clock) = self.clock(host, now) {
-            clock.seen += now.saturating_sub(clock.last).min(max_step);
+            let seen = clock.seen + now.saturating_sub(clock.last).min(max_step);
+            clock.seen = seen.max(seen_by_others);
             clock.last = match host.is_empty() {
                 true => clock.last.max(now),
                 false => now,

@@ -12,7 +12,7 @@ use crate::{
 use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
     Backlog, ChangeError, Lookup, Platform, SweepFailures, http::Problem, numbering::orphans,
-    outbox,
+    outbox, shared_clock,
 };
 use std::{convert::Infallible, time::Duration};
 
@@ -90,9 +90,11 @@ async fn call_gateway<P: Platform, G: Gateway>(
             false => summary.open += 1,
         }
     }
-    for late in late_refunds::due(&ports.platform, backlog) {
+    let due = late_refunds::due(&ports.platform, backlog).await;
+    let (due, now) = failures.check(due).unwrap_or_default();
+    for late in due {
         if is_in_time() {
-            let repeated = repeat(ports, &late).await;
+            let repeated = repeat(ports, &late, now).await;
             summary.repeated += usize::from(failures.check(repeated).unwrap_or(false));
         }
     }
@@ -135,7 +137,7 @@ async fn settle<P: Platform, G: Gateway>(
                 return Ok(false);
             }
             // That nothing had to be refunded yet is no proof: the gateway may process the approval later.
-            let late = LateRefund::first(platform, *reservation);
+            let late = LateRefund::first(shared_clock::time(platform).await?, *reservation);
             late.save(platform, gateway).await?;
         }
     }
@@ -143,26 +145,33 @@ async fn settle<P: Platform, G: Gateway>(
     Ok(true)
 }
 
-/// Repeats a late refund and stores the next one; false when it is postponed, or the gateway does not respond.
+/// Repeats a late refund and stores the next one; false when it is postponed, or the gateway does not respond. `now` is the
+/// time of the clock that the hosts share.
 async fn repeat<P: Platform, G: Gateway>(
     ports: &PaymentPorts<P, G>,
     late: &LateRefund,
+    now: Duration,
 ) -> Result<bool, ChangeError<Infallible>> {
     let platform = &ports.platform;
     let Some(record) = late.record(platform).await? else {
         return Ok(false);
     };
-    if !record.is_retry_due(platform) {
+    if !record.is_retry_due(now) {
         return Ok(false);
     }
     let gateway = record.gateway();
+    if let Some(converted) = late.converted(now) {
+        converted.save(platform, gateway.as_ref()).await?;
+        late.delete(platform).await;
+        return Ok(false);
+    }
     if !is_paid_at(ports, late.reservation, gateway.as_ref()).await? {
         let refunded = refund(ports, gateway.as_ref(), late.reservation);
         if refunded.await.is_err() {
-            late.postpone(platform, &record).await?;
+            late.postpone(platform, &record, now).await?;
             return Ok(false);
         }
-        if let Some(next) = late.next(platform) {
+        if let Some(next) = late.next(now) {
             next.save(platform, gateway.as_ref()).await?;
         }
     }

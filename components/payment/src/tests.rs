@@ -4,6 +4,7 @@ mod changed_gateway;
 mod faults;
 mod gateway;
 mod http;
+mod late_refunds;
 
 use crate::{
     built_in_gateway::BuiltInGateway,
@@ -112,6 +113,11 @@ fn sweep_until_settled(
     summary
 }
 
+/// Sweeps until the intents are settled.
+fn sweep_once(ports: &PaymentPorts<MemoryPlatform, FakeGateway>) -> sweep::SweepSummary {
+    sweep_until_settled(&ports.platform, || block_on(sweep::sweep(ports)).unwrap())
+}
+
 fn outcome<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> &'static str {
     let payment = block_on(queries::payment_of::<_, _, Refusal>(ports, RESERVATION)).unwrap();
     payment.map_or("none", |payment| payment.outcome())
@@ -124,10 +130,17 @@ fn list<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> (Vec<&'static str>, u64) 
     (rows.iter().map(|row| row.status).collect(), total)
 }
 
-/// The keys of unfinished work: neither the ages of it, nor late refunds.
+/// The keys of unfinished work: neither the ages of it, nor late refunds and their clock.
 fn stored_intents(platform: &MemoryPlatform) -> Vec<String> {
     use kit::Store;
     let mut keys = block_on(platform.outbox.keys()).unwrap();
-    keys.retain(|key| key != "sightings" && !key.starts_with("late/"));
+    keys.retain(|key| !["sightings", "clock"].contains(&key.as_str()) && !key.starts_with("late/"));
+    keys
+}
+
+fn stored_late_refunds(platform: &MemoryPlatform) -> Vec<String> {
+    use kit::Store;
+    let mut keys = block_on(platform.outbox.keys()).unwrap();
+    keys.retain(|key| key.starts_with("late/"));
     keys
 }

@@ -36,6 +36,9 @@ type FakeReservations = ReservationPorts<
 /// The key prefix of refunds that the payment context repeats later.
 const LATE_REFUND: &str = "late/";
 
+/// The keys in the store of unfinished work that are no work: the ages of it, and the clock that the hosts share.
+const NO_WORK: [&str; 2] = ["sightings", "clock"];
+
 /// The content of every store at one time.
 pub struct StoreSnapshots(Vec<MemorySnapshot>);
 
@@ -150,11 +153,12 @@ impl Contexts {
         }
     }
 
-    /// The keys of the work that a context has recorded and not finished, without the ages of it.
+    /// The keys of the work that a context has recorded and not finished, without late refunds.
     pub fn pending_work(&self, context: ContextId) -> Vec<String> {
         let platform = self.platform(context);
         let keys = platform.map_or_else(Vec::new, |platform| platform.outbox.all_keys());
-        let is_work = |key: &String| key != "sightings" && !key.starts_with(LATE_REFUND);
+        let is_work =
+            |key: &String| !NO_WORK.contains(&key.as_str()) && !key.starts_with(LATE_REFUND);
         keys.into_iter().filter(is_work).collect()
     }
 

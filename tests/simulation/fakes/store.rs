@@ -8,7 +8,7 @@ use kit::{
     Store, StoreError, SwapOutcome,
     memory::{MemoryCasToken, MemorySnapshot, MemoryStore},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{cell::RefCell, rc::Rc};
 
 /// A delayed effect happens within this time, in milliseconds: the deadline of the whole call is five seconds.
@@ -16,6 +16,8 @@ const MAX_DELAY_MS: usize = 4_000;
 
 /// The key of the ages of recorded work.
 const SIGHTINGS: &str = "sightings";
+/// The key of the clock that the hosts share.
+const CLOCK: &str = "clock";
 
 /// One store of one context.
 #[derive(Clone)]
@@ -225,7 +227,11 @@ impl Store for FakeStore {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read("get", key).await?;
-        poll_ready(self.values.get(key))
+        let value = poll_ready(self.values.get(key))?;
+        match key == CLOCK && self.world.has_mutation(Mutation::ReadsHostClocks) {
+            true => Ok(Some(host_clock(&self.world))),
+            false => Ok(value),
+        }
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
@@ -294,6 +300,13 @@ impl Store for FakeStore {
         let change = Change::Swap(token.token, value.to_vec());
         self.write("swap", &token.key, change).await
     }
+}
+
+/// A shared clock that shows the time of the running task's host.
+fn host_clock(world: &World) -> Vec<u8> {
+    let now = world.host_time();
+    let look = json!([{ "host": world.host_name(), "last": now, "seen": now }]);
+    look.to_string().into_bytes()
 }
 
 /// The lease of a key without its start, if the clock of the host differs from it by more than a second.
