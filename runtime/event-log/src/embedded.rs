@@ -123,6 +123,17 @@ impl EventLog for EmbeddedLog {
             .collect()
     }
 
+    async fn newest_ids(
+        &self,
+        stream: &str,
+        up_to: EntryId,
+        limit: usize,
+    ) -> Result<Vec<EntryId>, LogError> {
+        Ok(self
+            .database
+            .read(|connection| entries::newest_ids(connection, stream, up_to, limit))?)
+    }
+
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
         Ok(self
             .database

@@ -115,6 +115,19 @@ impl EventLog for RedisLog {
             .collect()
     }
 
+    async fn newest_ids(
+        &self,
+        stream: &str,
+        up_to: EntryId,
+        limit: usize,
+    ) -> Result<Vec<EntryId>, LogError> {
+        let mut script = scripts::NEWEST_IDS.key(stream);
+        script.arg(up_to.to_string());
+        script.arg(i64::try_from(limit).unwrap_or(i64::MAX));
+        let ids: Vec<String> = self.client.invoke(&script).await?;
+        ids.iter().map(|id| entry_id(stream, id)).collect()
+    }
+
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
         Ok(self.client.query(cmd("XLEN").arg(stream)).await?)
     }

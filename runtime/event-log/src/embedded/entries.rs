@@ -126,6 +126,24 @@ pub(super) fn range(
         .collect()
 }
 
+/// The ids of the newest entries up to an id, from the newest to the oldest.
+pub(super) fn newest_ids(
+    connection: &Connection,
+    stream: &str,
+    up_to: EntryId,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM socar_log_entry WHERE stream = ?1 AND id <= ?2
+             ORDER BY id DESC LIMIT ?3",
+        )?
+        .query_map(params![stream, pack(up_to), row_limit(limit)], |row| {
+            row.get(0).map(unpack)
+        })?
+        .collect()
+}
+
 pub(super) fn length(connection: &Connection, stream: &str) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT count(*) FROM socar_log_entry WHERE stream = ?1")?
