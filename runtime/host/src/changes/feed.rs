@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::backlog::{Backlog, Taken};
+use super::catch_up::{CatchUps, PendingPage};
 use super::position::LogPosition;
 use super::reader::{ChangeReader, milliseconds_now};
 use super::visibility::SharedMessage;
@@ -46,6 +47,7 @@ pub(super) struct ChangeFeed {
     state: Mutex<FeedState>,
     /// Held while the feed begins, which takes requests to the log.
     beginning: tokio::sync::Mutex<()>,
+    catch_ups: CatchUps,
     /// The number of the next message, for listeners that wait for it.
     head: watch::Sender<u64>,
     pub meters: ChangeMeters,
@@ -82,6 +84,7 @@ impl ChangeFeed {
         route: &ChangeRoute,
         source: ChangeSource,
         runtime: Handle,
+        catch_ups: CatchUps,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -93,6 +96,7 @@ impl ChangeFeed {
             stop,
             state: Mutex::default(),
             beginning: tokio::sync::Mutex::default(),
+            catch_ups,
             head: watch::Sender::default(),
         })
     }
@@ -107,13 +111,23 @@ impl ChangeFeed {
         self.stop.cancel();
     }
 
+    /// Waits for the end of the feed.
+    pub async fn ended(&self) {
+        self.stop.cancelled().await;
+    }
+
     pub fn listener_count(&self) -> usize {
         self.state.lock().listeners
     }
 
-    /// The reader of the log, for a listener that is behind the feed.
+    /// The reader of the log.
     pub fn reader(&self) -> &ChangeReader {
         &self.reader
+    }
+
+    /// Requests the next changes for a listener that is behind the position `now` of the feed.
+    pub fn request_page(self: &Arc<Self>, after: &LogPosition, now: LogPosition) -> PendingPage {
+        self.catch_ups.request(self.clone(), after.clone(), now)
     }
 
     /// A place for a listener.

@@ -89,31 +89,53 @@ impl ChangeReader {
         Ok(Some(position))
     }
 
-    /// The messages of the next changes up to these ids, at most `limit`. Moves the position past them.
+    /// The messages of the next changes up to these ids, in the order of the log: at most `limit`, or one of each stream.
+    /// Moves the position past them.
     pub async fn advance(
         &self,
         position: &mut LogPosition,
         up_to: &[EntryId],
         limit: usize,
     ) -> Result<Vec<SharedMessage>, LogError> {
-        let mut changes = Vec::new();
-        let mut complete = position.ids.clone();
-        for (stream, complete) in complete.iter_mut().enumerate() {
-            let of_stream = self.changes(stream, *complete, up_to[stream], limit);
-            let (of_stream, until) = of_stream.await?;
-            changes.extend(of_stream);
-            *complete = until;
+        let behind = position.ids.iter().zip(up_to);
+        let behind = behind.filter(|(id, up_to)| id < up_to).count();
+        let limit = (limit / behind.max(1)).max(1);
+        let mut entries = Vec::new();
+        // Later entries than the last of a full page wait for the rest of its stream. The other streams are read up to
+        // there only, so that little is read that the next call reads again.
+        let mut complete = EntryId::MAX;
+        for (stream, after) in position.ids.iter().enumerate() {
+            let up_to = up_to[stream].min(complete);
+            let of_stream = self.entries(stream, *after, up_to, limit).await?;
+            if let Some(last) = of_stream.last().filter(|_| of_stream.len() == limit) {
+                complete = last.id;
+            }
+            entries.push(of_stream);
         }
+        for of_stream in &mut entries {
+            let count = of_stream.partition_point(|entry| entry.id <= complete);
+            of_stream.truncate(count);
+        }
+        let streams = entries.iter().enumerate();
+        let changes = streams.flat_map(|(stream, of_stream)| {
+            let of_stream = of_stream.iter();
+            of_stream.filter_map(move |entry| self.change(stream, entry))
+        });
+        let mut changes: Vec<_> = changes.collect();
         changes.sort_by_key(|change| (change.id, change.stream));
-        let is_cut = changes.len() > limit;
-        changes.truncate(limit);
         let messages = changes.iter().map(|change| {
             position.ids[change.stream] = change.id;
             change.message(position)
         });
         let messages = messages.collect();
-        if !is_cut {
-            position.ids = complete;
+        // Past the entries that are no changes, too.
+        for (stream, id) in position.ids.iter_mut().enumerate() {
+            let until = match entries[stream].last() {
+                _ if complete == EntryId::MAX => up_to[stream],
+                Some(last) => last.id,
+                None => continue,
+            };
+            *id = until.max(*id);
         }
         Ok(messages)
     }
@@ -153,26 +175,19 @@ impl ChangeReader {
         Ok(trimmed.unwrap_or(EntryId::MIN))
     }
 
-    /// The changes after an id, up to another one, and the id up to which they are complete.
-    async fn changes(
+    /// The first entries after an id, up to another one.
+    async fn entries(
         &self,
         stream: usize,
         after: EntryId,
         up_to: EntryId,
         limit: usize,
-    ) -> Result<(Vec<Change>, EntryId), LogError> {
+    ) -> Result<Vec<Entry>, LogError> {
         if up_to <= after {
-            return Ok((Vec::new(), after));
+            return Ok(Vec::new());
         }
         let name = &self.streams[stream];
-        let entries = self.log.range(name, after.next(), up_to, limit).await?;
-        let complete = match entries.last() {
-            Some(last) if entries.len() == limit => last.id,
-            _ => up_to,
-        };
-        let changes = entries.into_iter();
-        let changes = changes.filter_map(|entry| self.change(stream, &entry));
-        Ok((changes.collect(), complete))
+        self.log.range(name, after.next(), up_to, limit).await
     }
 
     /// The change in an entry. Nothing listens for an event without a type, or of one that the component does not handle.
