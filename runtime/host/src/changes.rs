@@ -77,7 +77,7 @@ pub struct ChangeSource {
 pub enum ListenError {
     /// There are as many listeners as may be.
     TooMany,
-    /// The position is not one of this log, or events after it have been removed.
+    /// The position is not one of this log, events after it have been removed, or there are too many.
     PositionGone,
     /// The event log did not answer, or the host stops.
     Unavailable,

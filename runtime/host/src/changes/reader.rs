@@ -11,6 +11,9 @@ use super::position::LogPosition;
 use super::visibility::{self, SharedMessage};
 use super::{ChangeRoute, ChangeSource, message};
 
+/// The number of ids that are read at a time, to find a horizon. Other calls to the log wait meanwhile.
+const IDS_AT_A_TIME: usize = 1_000;
+
 /// Reads the changes of one component.
 pub(super) struct ChangeReader {
     log: Arc<dyn EventLog>,
@@ -138,6 +141,46 @@ impl ChangeReader {
             *id = until.max(*id);
         }
         Ok(messages)
+    }
+
+    /// The newest event that a listener must know to miss at most `max_missed` of those up to these ids. `None` if there
+    /// are not more.
+    pub async fn horizon(
+        &self,
+        up_to: &[EntryId],
+        max_missed: usize,
+    ) -> Result<Option<EntryId>, LogError> {
+        let mut newest = Vec::new();
+        for (stream, up_to) in self.streams.iter().zip(up_to) {
+            let (mut up_to, before) = (*up_to, newest.len());
+            while newest.len() - before <= max_missed {
+                let ids = self.log.newest_ids(stream, up_to, IDS_AT_A_TIME).await?;
+                let Some(oldest) = ids.last() else { break };
+                up_to = oldest.previous();
+                newest.extend(ids);
+                // The log on this host answers without a wait.
+                tokio::task::yield_now().await;
+            }
+        }
+        newest.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(newest.get(max_missed).copied())
+    }
+
+    /// Whether a listener with this position misses an event that is not newer than the horizon. `now` is the position of
+    /// the other listeners, which may still wait for an older event.
+    pub async fn is_before(
+        &self,
+        horizon: EntryId,
+        position: &LogPosition,
+        now: &LogPosition,
+    ) -> Result<bool, LogError> {
+        for (stream, after) in position.ids.iter().enumerate() {
+            let up_to = now.ids[stream].min(horizon);
+            if !self.entries(stream, *after, up_to, 1).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The ids up to which the group has acknowledged its streams: never less than these.

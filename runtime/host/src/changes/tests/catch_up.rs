@@ -212,3 +212,44 @@ async fn pages_of_any_size_have_every_change_once_and_in_order() {
         assert_eq!(numbers, Vec::from_iter(1..=40), "pages of {limit}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_more_than_ten_thousand_events_follow_is_gone() {
+    let log = ConsumedLog::open().await;
+    let mut client = log.listen(None).await;
+    let first = client.next().await.unwrap().id.unwrap();
+    log.change(CARS, [1]).await;
+    let (_, second) = client.changes(1).await;
+    drop(client);
+    log.wait_until_at_rest().await;
+    for begin in (2..=10_001).step_by(1_000) {
+        log.change_both(begin..begin + 1_000).await;
+    }
+    assert_eq!(
+        log.refusal(Some(&first)).await,
+        Some(ListenError::PositionGone)
+    );
+    let mut client = log.listen(Some(&second)).await;
+    let (numbers, _) = client.changes(10_000).await;
+    assert_eq!(numbers, Vec::from_iter(2..=10_001));
+}
+
+/// An event that fails holds back its stream, whatever happens in the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_waits_for_an_old_event_as_all_do_is_not_too_far_behind() {
+    let log = ConsumedLog::open().await;
+    log.publish(PAYMENTS, 1).await;
+    let failed = log.claim().await;
+    for begin in (2..=10_002).step_by(1_000) {
+        log.change(CARS, begin..begin + 1_000).await;
+    }
+    let mut client = log.listen(None).await;
+    let position = client.next().await.unwrap().id.unwrap();
+    log.change(CARS, [20_000]).await;
+    client.changes(1).await;
+    drop(client);
+    let mut client = log.listen(Some(&position)).await;
+    assert_eq!(client.changes(1).await.0, [20_000]);
+    log.acknowledge(&failed).await;
+    assert_eq!(client.changes(1).await.0, [1]);
+}
