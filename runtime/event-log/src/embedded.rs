@@ -123,10 +123,15 @@ impl EventLog for EmbeddedLog {
             .collect()
     }
 
-    async fn newest(&self, stream: &str) -> Result<Option<EntryId>, LogError> {
+    async fn newest_ids(
+        &self,
+        stream: &str,
+        up_to: EntryId,
+        limit: usize,
+    ) -> Result<Vec<EntryId>, LogError> {
         Ok(self
             .database
-            .read(|connection| entries::newest(connection, stream))?)
+            .read(|connection| entries::newest_ids(connection, stream, up_to, limit))?)
     }
 
     async fn length(&self, stream: &str) -> Result<u64, LogError> {

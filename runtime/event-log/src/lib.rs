@@ -92,8 +92,14 @@ pub trait EventLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Entry>, LogError>;
 
-    /// Returns the id of the newest entry of the stream, or `None` if it has no entry.
-    async fn newest(&self, stream: &str) -> Result<Option<EntryId>, LogError>;
+    /// Returns the ids of the newest `limit` entries up to `up_to`, which is included, from the newest to the oldest. A
+    /// missing stream is empty. Other calls may wait meanwhile, about a millisecond for 1000 ids.
+    async fn newest_ids(
+        &self,
+        stream: &str,
+        up_to: EntryId,
+        limit: usize,
+    ) -> Result<Vec<EntryId>, LogError>;
 
     /// Returns the number of entries in the stream; 0 for a missing stream.
     async fn length(&self, stream: &str) -> Result<u64, LogError>;

@@ -115,12 +115,17 @@ impl EventLog for RedisLog {
             .collect()
     }
 
-    async fn newest(&self, stream: &str) -> Result<Option<EntryId>, LogError> {
-        let mut command = cmd("XREVRANGE");
-        command.arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
-        let rows: Vec<EntryReply> = self.client.query(&command).await?;
-        let newest = rows.first().map(|(id, _)| entry_id(stream, id));
-        newest.transpose()
+    async fn newest_ids(
+        &self,
+        stream: &str,
+        up_to: EntryId,
+        limit: usize,
+    ) -> Result<Vec<EntryId>, LogError> {
+        let mut script = scripts::NEWEST_IDS.key(stream);
+        script.arg(up_to.to_string());
+        script.arg(i64::try_from(limit).unwrap_or(i64::MAX));
+        let ids: Vec<String> = self.client.invoke(&script).await?;
+        ids.iter().map(|id| entry_id(stream, id)).collect()
     }
 
     async fn length(&self, stream: &str) -> Result<u64, LogError> {

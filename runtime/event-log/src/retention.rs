@@ -147,7 +147,8 @@ impl Retention {
         };
         let mut removed = 0;
         for stream in self.streams() {
-            let newest = log.newest(stream).await?;
+            let newest = log.newest_ids(stream, EntryId::MAX, 1).await?;
+            let newest = newest.first().copied();
             let old = sightings.note_newest(stream, newest, min_age, Instant::now());
             removed += trim(log, stream, min_age, old).await?;
         }

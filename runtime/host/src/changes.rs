@@ -5,8 +5,8 @@
 //!
 //! Each component has one [`feed`]. While it has listeners, one task reads the log up to what the group has
 //! acknowledged, writes each change once ([`message`]) and keeps the newest ones in a bounded [`backlog`]; every
-//! [`listener`] takes them from there. A listener that comes back with the [`position`] of its last change first reads
-//! what it has missed from the log.
+//! [`listener`] takes them from there. A listener that comes back with the [`position`] of its last change first gets
+//! what it has missed from the log, in turns with others ([`catch_up`]).
 //!
 //! The events of a stream are sent in the order of the log. An event that fails therefore holds back the later ones of its
 //! stream, until it is handled or becomes a dead letter.
@@ -15,6 +15,7 @@
 //! the same for both: a listener passes the changes that it may not see.
 
 mod backlog;
+mod catch_up;
 mod feed;
 mod listener;
 mod message;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::problem::Problem;
+use catch_up::CatchUps;
 use config::manifest::App;
 use config::policy::{ChangesPolicy, PublicEvents};
 use event_log::EventLog;
@@ -75,7 +77,7 @@ pub struct ChangeSource {
 pub enum ListenError {
     /// There are as many listeners as may be.
     TooMany,
-    /// The position is not one of this log, or events after it have been removed.
+    /// The position is not one of this log, events after it have been removed, or there are too many.
     PositionGone,
     /// The event log did not answer, or the host stops.
     Unavailable,
@@ -89,6 +91,7 @@ struct FeedRegistry {
     source: ChangeSource,
     /// Reads the log.
     runtime: Handle,
+    catch_ups: CatchUps,
     stop: CancellationToken,
     feeds: Mutex<BTreeMap<String, Arc<ChangeFeed>>>,
 }
@@ -138,6 +141,7 @@ impl ChangeFeeds {
     pub fn new(source: ChangeSource, runtime: Handle, stop: CancellationToken) -> Self {
         Self(Arc::new(FeedRegistry {
             source,
+            catch_ups: CatchUps::new(runtime.clone()),
             runtime,
             stop,
             feeds: Mutex::default(),
@@ -203,6 +207,7 @@ impl ChangeFeeds {
             route,
             registry.source.clone(),
             registry.runtime.clone(),
+            registry.catch_ups.clone(),
             registry.stop.child_token(),
         );
         feeds.insert(route.subscription.component.clone(), feed.clone());

@@ -105,9 +105,9 @@ pub enum Problem {
     /// As many clients listen for changes as may.
     #[error("as many clients listen for changes as may: poll until a place is free")]
     TooManyListeners,
-    /// A client asks for the changes after a position that the log does not have.
+    /// A client asks for the changes after a position that the log does not have, or that is too old.
     #[error(
-        "the log has not all changes after this position any more: fetch the data again, and listen without Last-Event-ID"
+        "the log has not all changes after this position any more, or too many of them: fetch the data again, and listen without Last-Event-ID"
     )]
     PositionGone,
     /// A caller that is no user listens for changes.

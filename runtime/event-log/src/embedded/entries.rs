@@ -126,12 +126,22 @@ pub(super) fn range(
         .collect()
 }
 
-/// The id of the newest entry.
-pub(super) fn newest(connection: &Connection, stream: &str) -> rusqlite::Result<Option<EntryId>> {
-    let newest: Option<i64> = connection
-        .prepare_cached("SELECT max(id) FROM socar_log_entry WHERE stream = ?1")?
-        .query_row([stream], |row| row.get(0))?;
-    Ok(newest.map(unpack))
+/// The ids of the newest entries up to an id, from the newest to the oldest.
+pub(super) fn newest_ids(
+    connection: &Connection,
+    stream: &str,
+    up_to: EntryId,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM socar_log_entry WHERE stream = ?1 AND id <= ?2
+             ORDER BY id DESC LIMIT ?3",
+        )?
+        .query_map(params![stream, pack(up_to), row_limit(limit)], |row| {
+            row.get(0).map(unpack)
+        })?
+        .collect()
 }
 
 pub(super) fn length(connection: &Connection, stream: &str) -> rusqlite::Result<u64> {

@@ -24,4 +24,5 @@ scripts! {
     DELETE_GROUP = "delete_group.lua";
     GROUPS = "groups.lua";
     TRIM = "trim.lua";
+    NEWEST_IDS = "newest_ids.lua";
 }

@@ -4,6 +4,7 @@ use super::*;
 
 on_both_logs!(
     ids_grow_and_ranges_are_inclusive,
+    the_newest_ids_are_found_from_the_end,
     a_new_group_reads_from_the_beginning,
     groups_do_not_see_each_others_progress,
     what_is_not_acknowledged_is_taken_again_after_subscribing_anew,
@@ -43,6 +44,22 @@ async fn ids_grow_and_ranges_are_inclusive(fixture: Fixture) {
     assert!(log.remove(STREAM, ids[2]).await.unwrap());
     assert!(!log.remove(STREAM, ids[2]).await.unwrap());
     assert_eq!(log.range(STREAM, ids[2], ids[2], 1).await.unwrap(), []);
+}
+
+async fn the_newest_ids_are_found_from_the_end(fixture: Fixture) {
+    let log = &fixture.log;
+    let ids = fixture.publish(&["a"; 5]).await;
+    let newest = async |up_to, limit| log.newest_ids(STREAM, up_to, limit).await.unwrap();
+    assert_eq!(newest(EntryId::MAX, 2).await, [ids[4], ids[3]]);
+    assert_eq!(newest(ids[2], 100).await, [ids[2], ids[1], ids[0]]);
+    assert_eq!(newest(ids[0].previous(), 100).await, []);
+    assert_eq!(newest(EntryId::MIN, 100).await, []);
+    log.remove(STREAM, ids[2]).await.unwrap();
+    assert_eq!(newest(ids[3], 2).await, [ids[3], ids[1]]);
+    assert_eq!(
+        log.newest_ids("socar.none", EntryId::MAX, 2).await.unwrap(),
+        []
+    );
 }
 
 async fn a_new_group_reads_from_the_beginning(fixture: Fixture) {

@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::backlog::{Backlog, Taken};
+use super::catch_up::{CatchUps, PendingPage};
 use super::position::LogPosition;
 use super::reader::{ChangeReader, milliseconds_now};
 use super::visibility::SharedMessage;
 use super::{ChangeMeters, ChangeRoute, ChangeSource, ListenError, message};
-use event_log::LogError;
 use event_log::delivery::{Acknowledgements, Audience};
+use event_log::{EntryId, LogError};
 
 /// The time between two heartbeats of a stream without changes.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -36,6 +37,13 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(3);
 /// The number of changes that are read from the log at a time.
 const PAGE: usize = 256;
 
+/// The number of events that a listener may have missed when it comes back. It is faster for a client to read everything
+/// again than to get more events than these.
+const MAX_MISSED: usize = 10_000;
+
+/// How long the host remembers where [`MAX_MISSED`] ends, which takes some milliseconds to find out.
+const HORIZON_AGE: Duration = Duration::from_secs(10);
+
 /// The changes of one component.
 pub(super) struct ChangeFeed {
     route: ChangeRoute,
@@ -46,6 +54,9 @@ pub(super) struct ChangeFeed {
     state: Mutex<FeedState>,
     /// Held while the feed begins, which takes requests to the log.
     beginning: tokio::sync::Mutex<()>,
+    catch_ups: CatchUps,
+    /// The newest event that a listener that comes back must know, if any, and since when. Held while it is read.
+    horizon: tokio::sync::Mutex<Option<(Instant, Option<EntryId>)>>,
     /// The number of the next message, for listeners that wait for it.
     head: watch::Sender<u64>,
     pub meters: ChangeMeters,
@@ -82,6 +93,7 @@ impl ChangeFeed {
         route: &ChangeRoute,
         source: ChangeSource,
         runtime: Handle,
+        catch_ups: CatchUps,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -93,6 +105,8 @@ impl ChangeFeed {
             stop,
             state: Mutex::default(),
             beginning: tokio::sync::Mutex::default(),
+            catch_ups,
+            horizon: tokio::sync::Mutex::default(),
             head: watch::Sender::default(),
         })
     }
@@ -107,13 +121,23 @@ impl ChangeFeed {
         self.stop.cancel();
     }
 
+    /// Waits for the end of the feed.
+    pub async fn ended(&self) {
+        self.stop.cancelled().await;
+    }
+
     pub fn listener_count(&self) -> usize {
         self.state.lock().listeners
     }
 
-    /// The reader of the log, for a listener that is behind the feed.
+    /// The reader of the log.
     pub fn reader(&self) -> &ChangeReader {
         &self.reader
+    }
+
+    /// Requests the next changes for a listener that is behind the position `now` of the feed.
+    pub fn request_page(self: &Arc<Self>, after: &LogPosition, now: LogPosition) -> PendingPage {
+        self.catch_ups.request(self.clone(), after.clone(), now)
     }
 
     /// A place for a listener.
@@ -197,11 +221,37 @@ impl ChangeFeed {
     }
 
     /// The position of a listener that comes back.
-    async fn resumed(&self, last: &str) -> Result<LogPosition, ListenError> {
+    async fn resumed(self: &Arc<Self>, last: &str) -> Result<LogPosition, ListenError> {
         let (now, _) = self.now().ok_or(ListenError::Unavailable)?;
         let position = self.reader.resumed(last, &now).await;
         let position = position.map_err(|_| ListenError::Unavailable)?;
-        position.ok_or(ListenError::PositionGone)
+        let position = position.ok_or(ListenError::PositionGone)?;
+        if position.is_behind(&now)
+            && let Some(horizon) = self.horizon(&now).await?
+        {
+            let is_before = self.reader.is_before(horizon, &position, &now).await;
+            if is_before.map_err(|_| ListenError::Unavailable)? {
+                return Err(ListenError::PositionGone);
+            }
+        }
+        Ok(position)
+    }
+
+    /// The newest event that a listener that comes back must know, if there are more than [`MAX_MISSED`].
+    async fn horizon(self: &Arc<Self>, now: &LogPosition) -> Result<Option<EntryId>, ListenError> {
+        let mut known = self.horizon.lock().await;
+        if let Some((since, horizon)) = *known
+            && since.elapsed() < HORIZON_AGE
+        {
+            return Ok(horizon);
+        }
+        let (feed, up_to) = (self.clone(), now.ids.clone());
+        let read = async move { feed.reader.horizon(&up_to, MAX_MISSED).await };
+        let read = self.runtime.spawn(read).await;
+        let horizon = read.map_err(|_| ListenError::Unavailable)?;
+        let horizon = horizon.map_err(|_| ListenError::Unavailable)?;
+        *known = Some((Instant::now(), horizon));
+        Ok(horizon)
     }
 
     // --- the task ---

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -12,19 +12,17 @@ use tracing::debug;
 use wasmtime_wasi_http::WasiBody;
 
 use super::backlog::Taken;
+use super::catch_up::{Page, PendingPage};
 use super::feed::{HEARTBEAT, ListenerPlace, ListenerStart};
 use super::message;
 use super::position::LogPosition;
 use super::visibility::Visibility;
 
-/// The number of changes that a listener reads from the log at a time, and that it holds at most.
-const PAGE: usize = 16;
-
 /// A client that gets the changes of a component.
 pub(super) struct Listener {
     place: ListenerPlace,
     head: watch::Receiver<u64>,
-    /// Messages for this listener only.
+    /// Messages for this listener only, several of them together where it has missed them.
     own: VecDeque<Bytes>,
     progress: ListenerProgress,
     visibility: Visibility,
@@ -35,8 +33,8 @@ pub(super) struct Listener {
 }
 
 enum ListenerProgress {
-    /// It reads from the log: it has other changes behind it than the feed.
-    Behind(LogPosition),
+    /// It is at this position: it has other changes behind it than the feed, and gets pages from the log.
+    Behind(LogPosition, Option<PendingPage>),
     /// Its next message is the one of the feed with this number.
     Live(u64),
     Ended,
@@ -50,7 +48,7 @@ impl Listener {
         let (position, progress) = match start {
             ListenerStart::Now(position, next) => (position, ListenerProgress::Live(next)),
             ListenerStart::After(position) => {
-                (position.clone(), ListenerProgress::Behind(position))
+                (position.clone(), ListenerProgress::Behind(position, None))
             }
         };
         Self {
@@ -94,7 +92,7 @@ impl Listener {
                     true
                 }
                 // On the heap while it lasts: the space would be part of every listener.
-                ListenerProgress::Behind(_) => Box::pin(self.catch_up()).await,
+                ListenerProgress::Behind(..) => Box::pin(self.catch_up()).await,
                 ListenerProgress::Live(number) => self.take(*number),
             };
             if !has_taken {
@@ -103,13 +101,31 @@ impl Listener {
         }
     }
 
-    /// Waits for a message, or for the end of its time. A listener without an end has no timer.
+    /// Waits for a message, for the end of its time, or for its heartbeat. A listener that the feed serves and that has no
+    /// end has no timer.
     async fn wait(&mut self) {
         // The feed lives as long as this listener.
-        let _ = match self.until {
-            Some(until) => timeout_at(until, self.head.changed()).await.is_ok(),
+        let _ = match self.timer() {
+            Some(timer) => timeout_at(timer, self.head.changed()).await.is_ok(),
             None => self.head.changed().await.is_ok(),
         };
+    }
+
+    /// When the listener has to act without a message.
+    fn timer(&self) -> Option<Instant> {
+        let heartbeat = self.heartbeat();
+        match &self.progress {
+            // The heartbeats of the feed do not reach it.
+            ListenerProgress::Behind(..) => {
+                Some(self.until.map_or(heartbeat, |until| until.min(heartbeat)))
+            }
+            _ => self.until,
+        }
+    }
+
+    /// When its client has got nothing for the time of a heartbeat.
+    fn heartbeat(&self) -> Instant {
+        self.sent + HEARTBEAT
     }
 
     /// Whether the time of the listener is over.
@@ -140,10 +156,11 @@ impl Listener {
         true
     }
 
-    /// Reads what the feed has sent before. Returns whether there was anything to read.
+    /// Takes a page of what the feed has sent before. Returns whether there was anything to take, or to do meanwhile.
     async fn catch_up(&mut self) -> bool {
         let feed = self.place.feed().clone();
-        let ListenerProgress::Behind(position) = &mut self.progress else {
+        let (timer, heartbeat) = (self.timer(), self.heartbeat());
+        let ListenerProgress::Behind(position, page) = &mut self.progress else {
             return true;
         };
         let Some((now, next)) = feed.now() else {
@@ -158,24 +175,47 @@ impl Listener {
             self.progress = ListenerProgress::Live(next);
             return true;
         }
-        let before = position.clone();
-        match feed.reader().advance(position, &now.ids, PAGE).await {
-            Ok(messages) => {
-                let has_moved = *position != before;
-                let messages = messages.iter();
-                let visible = messages.filter_map(|it| it.visible(&self.visibility));
-                let before = self.own.len();
-                self.own.extend(visible);
-                let sent = self.own.len() - before;
-                feed.meters.sent.increment(sent as u64);
-                // A listener of another host may be ahead of this one, and waits until it has come as far.
-                has_moved
-            }
-            Err(error) => {
+        if Instant::now() >= heartbeat {
+            let position = format!("id: {position}");
+            self.own.push_back(message::passed(&position));
+            return true;
+        }
+        if !position.is_behind(&now) {
+            // A listener of another host may be ahead of this one, and waits until it has come as far.
+            return false;
+        }
+        let pending = page.get_or_insert_with(|| feed.request_page(position, now));
+        let requested = timeout_at(timer.unwrap_or(heartbeat), pending).await;
+        let Ok(requested) = requested else {
+            // It keeps its turn.
+            return true;
+        };
+        *page = None;
+        match requested {
+            Ok(Ok(page)) => self.pass(page),
+            Ok(Err(error)) => {
                 debug!(%error, "a listener comes back later: the event log is unavailable");
                 self.end(message::resume());
-                true
             }
+            Err(_) => self.end(message::stopping()),
+        }
+        true
+    }
+
+    /// Sends what the listener may see of a page, as one frame.
+    fn pass(&mut self, page: Page) {
+        let messages = page.messages.iter();
+        let visible = messages.filter_map(|it| it.visible(&self.visibility));
+        let mut frame = BytesMut::new();
+        let mut count = 0;
+        for message in visible {
+            frame.extend_from_slice(&message);
+            count += 1;
+        }
+        self.progress = ListenerProgress::Behind(page.position, None);
+        if count > 0 {
+            self.place.feed().meters.sent.increment(count);
+            self.own.push_back(frame.freeze());
         }
     }
 

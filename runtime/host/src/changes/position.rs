@@ -56,6 +56,12 @@ impl LogPosition {
         self.history == other.history && self.ids == other.ids
     }
 
+    /// Whether the other position has entries of a stream behind it that this one has not.
+    pub fn is_behind(&self, other: &Self) -> bool {
+        let mut ids = self.ids.iter().zip(&other.ids);
+        ids.any(|(id, other)| id < other)
+    }
+
     /// Whether the position belongs to this history.
     pub fn is_of(&self, history: &str) -> bool {
         self.history == short(history)

@@ -11,6 +11,9 @@ use super::position::LogPosition;
 use super::visibility::{self, SharedMessage};
 use super::{ChangeRoute, ChangeSource, message};
 
+/// The number of ids that are read at a time, to find a horizon. Other calls to the log wait meanwhile.
+const IDS_AT_A_TIME: usize = 1_000;
+
 /// Reads the changes of one component.
 pub(super) struct ChangeReader {
     log: Arc<dyn EventLog>,
@@ -89,33 +92,95 @@ impl ChangeReader {
         Ok(Some(position))
     }
 
-    /// The messages of the next changes up to these ids, at most `limit`. Moves the position past them.
+    /// The messages of the next changes up to these ids, in the order of the log: at most `limit`, or one of each stream.
+    /// Moves the position past them.
     pub async fn advance(
         &self,
         position: &mut LogPosition,
         up_to: &[EntryId],
         limit: usize,
     ) -> Result<Vec<SharedMessage>, LogError> {
-        let mut changes = Vec::new();
-        let mut complete = position.ids.clone();
-        for (stream, complete) in complete.iter_mut().enumerate() {
-            let of_stream = self.changes(stream, *complete, up_to[stream], limit);
-            let (of_stream, until) = of_stream.await?;
-            changes.extend(of_stream);
-            *complete = until;
+        let behind = position.ids.iter().zip(up_to);
+        let behind = behind.filter(|(id, up_to)| id < up_to).count();
+        let limit = (limit / behind.max(1)).max(1);
+        let mut entries = Vec::new();
+        // Later entries than the last of a full page wait for the rest of its stream. The other streams are read up to
+        // there only, so that little is read that the next call reads again.
+        let mut complete = EntryId::MAX;
+        for (stream, after) in position.ids.iter().enumerate() {
+            let up_to = up_to[stream].min(complete);
+            let of_stream = self.entries(stream, *after, up_to, limit).await?;
+            if let Some(last) = of_stream.last().filter(|_| of_stream.len() == limit) {
+                complete = last.id;
+            }
+            entries.push(of_stream);
         }
+        for of_stream in &mut entries {
+            let count = of_stream.partition_point(|entry| entry.id <= complete);
+            of_stream.truncate(count);
+        }
+        let streams = entries.iter().enumerate();
+        let changes = streams.flat_map(|(stream, of_stream)| {
+            let of_stream = of_stream.iter();
+            of_stream.filter_map(move |entry| self.change(stream, entry))
+        });
+        let mut changes: Vec<_> = changes.collect();
         changes.sort_by_key(|change| (change.id, change.stream));
-        let is_cut = changes.len() > limit;
-        changes.truncate(limit);
         let messages = changes.iter().map(|change| {
             position.ids[change.stream] = change.id;
             change.message(position)
         });
         let messages = messages.collect();
-        if !is_cut {
-            position.ids = complete;
+        // Past the entries that are no changes, too.
+        for (stream, id) in position.ids.iter_mut().enumerate() {
+            let until = match entries[stream].last() {
+                _ if complete == EntryId::MAX => up_to[stream],
+                Some(last) => last.id,
+                None => continue,
+            };
+            *id = until.max(*id);
         }
         Ok(messages)
+    }
+
+    /// The newest event that a listener must know to miss at most `max_missed` of those up to these ids. `None` if there
+    /// are not more.
+    pub async fn horizon(
+        &self,
+        up_to: &[EntryId],
+        max_missed: usize,
+    ) -> Result<Option<EntryId>, LogError> {
+        let mut newest = Vec::new();
+        for (stream, up_to) in self.streams.iter().zip(up_to) {
+            let (mut up_to, before) = (*up_to, newest.len());
+            while newest.len() - before <= max_missed {
+                let ids = self.log.newest_ids(stream, up_to, IDS_AT_A_TIME).await?;
+                let Some(oldest) = ids.last() else { break };
+                up_to = oldest.previous();
+                newest.extend(ids);
+                // The log on this host answers without a wait.
+                tokio::task::yield_now().await;
+            }
+        }
+        newest.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(newest.get(max_missed).copied())
+    }
+
+    /// Whether a listener with this position misses an event that is not newer than the horizon. `now` is the position of
+    /// the other listeners, which may still wait for an older event.
+    pub async fn is_before(
+        &self,
+        horizon: EntryId,
+        position: &LogPosition,
+        now: &LogPosition,
+    ) -> Result<bool, LogError> {
+        for (stream, after) in position.ids.iter().enumerate() {
+            let up_to = now.ids[stream].min(horizon);
+            if !self.entries(stream, *after, up_to, 1).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The ids up to which the group has acknowledged its streams: never less than these.
@@ -153,26 +218,19 @@ impl ChangeReader {
         Ok(trimmed.unwrap_or(EntryId::MIN))
     }
 
-    /// The changes after an id, up to another one, and the id up to which they are complete.
-    async fn changes(
+    /// The first entries after an id, up to another one.
+    async fn entries(
         &self,
         stream: usize,
         after: EntryId,
         up_to: EntryId,
         limit: usize,
-    ) -> Result<(Vec<Change>, EntryId), LogError> {
+    ) -> Result<Vec<Entry>, LogError> {
         if up_to <= after {
-            return Ok((Vec::new(), after));
+            return Ok(Vec::new());
         }
         let name = &self.streams[stream];
-        let entries = self.log.range(name, after.next(), up_to, limit).await?;
-        let complete = match entries.last() {
-            Some(last) if entries.len() == limit => last.id,
-            _ => up_to,
-        };
-        let changes = entries.into_iter();
-        let changes = changes.filter_map(|entry| self.change(stream, &entry));
-        Ok((changes.collect(), complete))
+        self.log.range(name, after.next(), up_to, limit).await
     }
 
     /// The change in an entry. Nothing listens for an event without a type, or of one that the component does not handle.

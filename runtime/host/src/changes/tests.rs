@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod catch_up;
+mod counted_log;
 mod resumption;
 
 const CARS: &str = "socar.car";

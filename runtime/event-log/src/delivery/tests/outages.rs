@@ -283,7 +283,7 @@ flaky! {
     history() -> String;
     append(stream: &str, fields: &Fields) -> EntryId;
     range(stream: &str, from: EntryId, to: EntryId, limit: usize) -> Vec<Entry>;
-    newest(stream: &str) -> Option<EntryId>;
+    newest_ids(stream: &str, up_to: EntryId, limit: usize) -> Vec<EntryId>;
     length(stream: &str) -> u64;
     remove(stream: &str, id: EntryId) -> bool;
     acknowledge(group: &str, positions: &[Position]) -> ();
