@@ -1,6 +1,7 @@
 //! The reservation context over HTTP: `/reservations` for customers, `/internal/sweep` for the host.
 
 mod body;
+mod fields;
 mod filter;
 mod handler;
 mod problems;
@@ -44,7 +45,7 @@ fn route<'a, P: Platform, C: Cars, Y: Payments>(
 /// The JSON schema of a reservation, for the documents of the API.
 #[cfg(feature = "schema")]
 pub fn schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
-    generator.into_root_schema_for::<handler::ReservationFields>()
+    generator.into_root_schema_for::<fields::ReservationFields>()
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 //! ends a faulty guest is the one that ends this one. A request to a remote host looks for a fault in the same way
 //! ([`remote`]). Every fault ends by itself ([`injector`]).
 
-mod application_calls;
 mod faulty_module;
 mod injector;
 mod remote;
@@ -27,8 +26,8 @@ pub use injector::{ActiveFault, Fault, FaultInjector, FaultSpec, InjectableCalls
 pub use remote::RemoteFaults;
 
 /// The callers that are no component.
-const OUTSIDE: &str = "outside";
-const EVENTS: &str = "events";
+pub const OUTSIDE: &str = "outside";
+pub const EVENTS: &str = "events";
 
 /// The target that stands for every remote host.
 const ANY_REMOTE: &str = "outbound";

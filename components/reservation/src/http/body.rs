@@ -1,6 +1,6 @@
 //! Reading the bodies of requests.
 
-use super::handler::ReservationFields;
+use super::fields::ReservationFields;
 use events::CarId;
 use kit::http::{Problem, Request, json::Fields};
 use serde_json::{Value, json};

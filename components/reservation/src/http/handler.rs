@@ -1,6 +1,6 @@
 //! The operations of the HTTP surface: a parsed request in, a command or query, a response out.
 
-use super::{body, filter};
+use super::{body, fields::ReservationFields, filter};
 use crate::{
     authorization::{self, Operation},
     commands,
@@ -8,7 +8,7 @@ use crate::{
     ports::{Cars, Payments, ReservationPorts},
     queries, sweep,
 };
-use events::{CarId, CustomerId, PaymentId, ReservationId};
+use events::ReservationId;
 use kit::{
     Origin, Platform, Principal, Versioned,
     http::{
@@ -19,7 +19,6 @@ use kit::{
         paging::Page,
     },
 };
-use serde::Serialize;
 use serde_json::{Value, json};
 
 /// One request and the ports that serve it.
@@ -30,27 +29,6 @@ pub(super) struct Handler<'a, P, C, Y> {
     pub(super) request: &'a Request,
     /// The start of every link.
     base: String,
-}
-
-/// The fields of a reservation.
-#[derive(Serialize)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(rename = "Reservation")
-)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ReservationFields {
-    pub(super) rsv_id: ReservationId,
-    pub(super) car_id: CarId,
-    pub(super) pay_id: Option<PaymentId>,
-    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["reqReserve", "reserved", "reqCancel", "cancelled", "rejected"])))]
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<&'static str>,
-    /// The customer, for those who may see it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) customer_id: Option<CustomerId>,
 }
 
 impl<'a, P: Platform, C: Cars, Y: Payments> Handler<'a, P, C, Y> {

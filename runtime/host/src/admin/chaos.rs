@@ -1,5 +1,6 @@
 //! `/chaos`: fault injection, on a host that was started with `--chaos`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use serde_json::json;
 
 use super::response::{AdminError, AdminResponse, json};
 use super::routes::{AdminRequest, AdminRoutes};
-use crate::fault_injection::{FaultInjector, FaultSpec};
-use crate::generation::CurrentGeneration;
+use crate::fault_injection::{EVENTS, FaultInjector, FaultSpec, InjectableCalls, OUTSIDE};
+use crate::generation::{CurrentGeneration, Generation};
 
 /// Fault injection, and the application whose calls it affects.
 #[derive(Clone)]
@@ -69,4 +70,36 @@ async fn end(injector: FaultInjection, request: AdminRequest) -> AdminResponse {
 async fn end_all(injector: FaultInjection, _: AdminRequest) -> AdminResponse {
     allowed(injector)?.end_all();
     json(&json!({ "experiments": [] }))
+}
+
+impl InjectableCalls for Generation {
+    fn components(&self) -> BTreeSet<String> {
+        self.components.keys().cloned().collect()
+    }
+
+    fn callers(&self, component: &str) -> BTreeSet<String> {
+        // The links of clients and of the clock have names of their own.
+        let linked = self.links.callers(component).into_iter();
+        let mut callers: BTreeSet<_> = linked
+            .filter(|caller| self.components.contains_key(caller))
+            .collect();
+        callers.insert(OUTSIDE.to_owned());
+        if self
+            .subscriptions
+            .iter()
+            .any(|it| it.component == component)
+        {
+            callers.insert(EVENTS.to_owned());
+        }
+        callers
+    }
+
+    fn callers_of_origin(&self, origin: &str) -> BTreeSet<String> {
+        let (scheme, _) = origin.split_once("://").unwrap_or_default();
+        let may_call = self
+            .allowed_hosts
+            .iter()
+            .filter(|(_, hosts)| hosts.allows_url(origin, scheme));
+        may_call.map(|(component, _)| component.clone()).collect()
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! A listener that comes back may have missed thousands of events, and hundreds of listeners may come back at once. If each
 //! read for itself, all requests would wait: for the threads of the connections, and for the log, whose database serves one
-//! call at a time. So the listeners of a host take turns: the host reads one page for the next listener, on the runtime for events, and then leaves the log and
-//! the thread to others for a time. The turns are in the order of the requests, so that a listener that has missed little
-//! waits for one page of each other listener at most.
+//! call at a time. So the listeners of a host take turns: the host reads one page for the next listener, on the runtime for
+//! events, and then leaves the log and the thread to others for a time. The turns are in the order of the requests, so that
+//! a listener that has missed little waits for one page of each other listener at most.
 //!
 //! A listener requests a page when its client has read the one before. A client that reads slowly keeps one page in memory,
 //! and no turn.
@@ -16,13 +16,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::feed::ChangeFeed;
 use super::position::LogPosition;
 use super::visibility::SharedMessage;
 use event_log::LogError;
 
 /// The number of changes in a page.
-const PAGE: usize = 32;
+pub(super) const PAGE: usize = 32;
 
 /// How many times as long as a page took to read nothing is read after it: reading takes a third of a thread at most.
 const REST: u32 = 2;
@@ -59,12 +58,11 @@ impl CatchUps {
         }
     }
 
-    /// Requests the page after this position, up to the position `now` of the feed.
+    /// Requests a page, which is read with `read` when it is the turn of this request, unless the feed has ended before.
     pub fn request(
         &self,
-        feed: Arc<ChangeFeed>,
-        mut position: LogPosition,
-        now: LogPosition,
+        read: impl Future<Output = Result<Page, LogError>> + Send + 'static,
+        ended: impl Future<Output = ()> + Send + 'static,
     ) -> PendingPage {
         let (mut sender, page) = oneshot::channel();
         let turn = self.turn.clone();
@@ -72,13 +70,13 @@ impl CatchUps {
             let permit = tokio::select! {
                 permit = turn.acquire() => permit,
                 () = sender.closed() => return,
-                () = feed.ended() => return,
+                () = ended => return,
             };
             let started = Instant::now();
-            let messages = feed.reader().advance(&mut position, &now.ids, PAGE).await;
+            let read = read.await;
             let rest = (started.elapsed() * REST).min(MAX_REST);
             // A listener that has gone needs no page.
-            let _ = sender.send(messages.map(|messages| Page { messages, position }));
+            let _ = sender.send(read);
             sleep(rest).await;
             drop(permit);
         });

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::backlog::{Backlog, Taken};
-use super::catch_up::{CatchUps, PendingPage};
+use super::catch_up::{self, CatchUps, Page, PendingPage};
 use super::position::LogPosition;
 use super::reader::{ChangeReader, milliseconds_now};
 use super::visibility::SharedMessage;
@@ -121,23 +121,21 @@ impl ChangeFeed {
         self.stop.cancel();
     }
 
-    /// Waits for the end of the feed.
-    pub async fn ended(&self) {
-        self.stop.cancelled().await;
-    }
-
     pub fn listener_count(&self) -> usize {
         self.state.lock().listeners
     }
 
-    /// The reader of the log.
-    pub fn reader(&self) -> &ChangeReader {
-        &self.reader
-    }
-
     /// Requests the next changes for a listener that is behind the position `now` of the feed.
     pub fn request_page(self: &Arc<Self>, after: &LogPosition, now: LogPosition) -> PendingPage {
-        self.catch_ups.request(self.clone(), after.clone(), now)
+        let (feed, mut position) = (self.clone(), after.clone());
+        let read = async move {
+            let messages = (feed.reader)
+                .advance(&mut position, &now.ids, catch_up::PAGE)
+                .await?;
+            Ok(Page { messages, position })
+        };
+        self.catch_ups
+            .request(read, self.stop.clone().cancelled_owned())
     }
 
     /// A place for a listener.

@@ -210,7 +210,7 @@ fn a_malformed_dotenv_file_stops_the_start_without_its_content() {
     );
 }
 
-/// A link to itself can be read by nobody; a file without permission could be read by root.
+/// A link to itself: a file without permission could be read by root.
 #[test]
 fn a_dotenv_file_that_cannot_be_read_stops_the_start() {
     let directory = tempfile::tempdir().expect("a directory");

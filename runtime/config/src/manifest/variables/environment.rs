@@ -139,7 +139,7 @@ fn read_dotenv(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
         Err(TextFileError::Unreadable(error)) if is_no_file(&error) => return Ok(BTreeMap::new()),
         Err(error) => {
             let remedy = error.remedy("make it readable for the user of the host, or remove it");
-            return Err(at.error_without_value(format!("the file {error}"), remedy));
+            return Err(at.error_without_value(error.to_string(), remedy));
         }
     };
     let lines = dotenvy::from_read_iter(text.as_bytes());

@@ -71,7 +71,7 @@ delegated! {
     groups(stream: &str) -> Vec<GroupState>;
     acknowledged_up_to(stream: &str, group: &str) -> Option<EntryId>;
     resume(stream: &str, group: &str, kept: Progress) -> Continuity;
-    trim(stream: &str, min_age: Duration) -> u64;
+    trim(stream: &str, min_age: Duration, old: Option<EntryId>) -> u64;
     trimmed_up_to(stream: &str) -> Option<EntryId>;
     redrive(letter: EntryId) -> bool;
 }
