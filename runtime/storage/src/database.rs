@@ -298,10 +298,13 @@ impl Database {
     /// If earlier writes could not be committed, or their file is lost.
     pub fn close(&self) -> Result<(), DatabaseError> {
         let committed = self.commits.commit_now();
+        // SQLite removes the log with its last connection.
+        let kept = self.identity.as_ref().map_or(Ok(()), |it| it.check());
         let wal_maintenance = self.wal_maintenance.lock().take();
         drop(wal_maintenance);
+        kept?;
         if let Some(identity) = &self.identity {
-            identity.check()?;
+            identity.check_latest()?;
         }
         committed
     }

@@ -111,10 +111,8 @@ impl FileIdentity {
     /// # Errors
     /// If one of them does not, or a truncated file was noticed earlier.
     pub fn check(&self) -> Result<(), FileLost> {
+        self.check_latest()?;
         let mut state = self.state.lock();
-        if let Some(path) = &state.truncated {
-            return Err(FileLost::Truncated(path.clone()));
-        }
         match fs::metadata(&self.given) {
             Ok(file) if Inode::of(&file) != self.inode => {
                 return Err(FileLost::Removed(self.given.clone()));
@@ -141,6 +139,15 @@ impl FileIdentity {
             true => Ok(()),
             false => Err(state.truncated(&self.log)),
         }
+    }
+
+    /// Checks that no look so far has found a truncated file. It does not look itself.
+    ///
+    /// # Errors
+    /// If one has.
+    pub fn check_latest(&self) -> Result<(), FileLost> {
+        let truncated = self.state.lock().truncated.clone();
+        truncated.map_or(Ok(()), |path| Err(FileLost::Truncated(path)))
     }
 
     /// Checks that the log has all pages that SQLite will read from it. `connection` is one to the file. No statement is

@@ -193,9 +193,12 @@ impl GuestDatabase {
             None => Ok(()),
         };
         if let Some(file) = &self.file {
+            // SQLite removes the log with its last connection.
+            let kept = file.identity.check();
             let wal_maintenance = file.wal_maintenance.lock().take();
             drop(wal_maintenance);
-            file.identity.check()?;
+            kept?;
+            file.identity.check_latest()?;
         }
         committed
     }

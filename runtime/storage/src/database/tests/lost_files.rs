@@ -274,3 +274,19 @@ fn the_writes_of_others_to_a_linked_file_are_noticed() {
     connect(&file).unwrap().execute_batch(INSERT).unwrap();
     assert!(database.was_changed_by_others().unwrap());
 }
+
+/// SQLite removes the log with the connection that maintains it, which is the only one that has used the file.
+#[tokio::test]
+async fn a_file_that_nothing_was_written_to_is_closed_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    for open in [Database::open, Database::open_shared] {
+        for _ in 0..2 {
+            let database = open(&path).unwrap();
+            database.check().unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            database.check().unwrap();
+            database.close().unwrap();
+        }
+    }
+}
