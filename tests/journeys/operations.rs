@@ -160,7 +160,7 @@ fn an_open_platform_has_operations_for_this_machine() {
         let request = platform.get("/operations/breakers").header(name, value);
         request.send().problem(404, "not-found");
     }
-    // The links of the shipped application: by import, of clients, of events.
+    // The links of the shipped application: by import (the view asks for records), of clients, of events.
     for (from, to, status) in [
         ("reservation", "payment", 200),
         ("reservation", "car", 200),
@@ -168,7 +168,8 @@ fn an_open_platform_has_operations_for_this_machine() {
         ("events", "viewpage", 200),
         ("payment", "outbound", 200),
         ("car", "payment", 422),
-        ("viewpage", "car", 422),
+        ("message", "payment", 422),
+        ("viewpage", "car", 200),
         ("events", "frontend", 422),
         ("car", "https://nowhere.example", 422),
     ] {

@@ -34,7 +34,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const RARE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How often each store and each stream of a Redis server is checked while all is well.
-const EACH_INTERVAL: Duration = Duration::from_secs(60);
+const EACH_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How often the positions of read models are compared while all is well.
 const POSITION_INTERVAL: Duration = Duration::from_secs(300);
