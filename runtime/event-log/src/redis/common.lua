@@ -243,10 +243,10 @@ local function is_alive(group, consumer)
         or string.find(alive .. ' ', ' ' .. session .. ' ', 1, true) ~= nil
 end
 
--- Corrects the heartbeats of a group that the present clock has not reached yet. A consumer that is alive records its
+-- Corrects the heartbeats of a group that the present clock has not reached yet. `caller` is the consumer that has just
+-- recorded its own, or nil. A consumer that is alive records its
 -- own again within its timeout, and one that was killed is silent after the timeout.
-local function correct_heartbeats(group, timeout)
-    local now = milliseconds()
+local function correct_heartbeats(group, timeout, now, caller)
     local consumers = key_of(group, 'consumers')
     local times = redis.call('ZRANGE', consumers, 0, -1, 'WITHSCORES')
     for i = 1, #times, 2 do
@@ -255,7 +255,8 @@ local function correct_heartbeats(group, timeout)
             redis.call('ZADD', consumers, time < 0 and -now or now, times[i])
         end
     end
-    local sole = sole_of(group)
+    -- The only consumer of a group that calls this has just recorded its own.
+    local sole = (#times > 2 or not caller) and sole_of(group)
     if sole and redis.call('PTTL', alive_key(sole)) > timeout then
         redis.call('PEXPIRE', alive_key(sole), timeout)
     end

@@ -22,8 +22,8 @@ end
 
 -- Returns the milliseconds since the latest heartbeat or leave of a consumer.
 local function silence(group)
-    correct_heartbeats(group, LONGEST_TIMEOUT)
     local now = milliseconds()
+    correct_heartbeats(group, LONGEST_TIMEOUT, now)
     local sole = sole_of(group)
     if sole and is_alive(group, sole) then
         -- The key expires, and the silence of this consumer counts from now on.

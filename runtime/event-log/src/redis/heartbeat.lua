@@ -9,7 +9,7 @@ local consumers = key_of(group, 'consumers')
 local now = milliseconds()
 redis.call('ZADD', consumers, now, me)
 note_read(group, KEYS)
-correct_heartbeats(group, tonumber(ARGV[4]))
+correct_heartbeats(group, tonumber(ARGV[4]), now, me)
 
 -- Makes this consumer the owner of all pending entries of another one.
 local function take_over(other)
