@@ -38,6 +38,11 @@ pub trait KeyValue: Send + Sync {
     /// Checks that a write would be kept, without writing anything.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Checks what the store keeps beside its values.
+    async fn check_index(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Goes on with what is in the store, although it does not belong to the history of the event log.
     async fn accept(&self) -> Result<(), StoreError> {
         Ok(())

@@ -263,7 +263,10 @@ async fn check_stores(generation: &Generation, is_each: bool) -> Vec<CheckResult
         };
         check(format!("key-value store {}", quoted(&labels)), async move {
             for (label, store) in &stores[..checked] {
-                let checked = store.check().await;
+                let mut checked = store.check().await;
+                if is_each && checked.is_ok() {
+                    checked = store.check_index().await;
+                }
                 checked.with_context(|| format!("`{label}`"))?;
             }
             Ok(())

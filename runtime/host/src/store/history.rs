@@ -243,6 +243,10 @@ impl KeyValue for HistoryStore {
         self.look().await.map(drop)
     }
 
+    async fn check_index(&self) -> Result<(), StoreError> {
+        self.inner.check_index().await
+    }
+
     async fn accept(&self) -> Result<(), StoreError> {
         let _looking = self.looking.lock().await;
         let record = self.known().await?;

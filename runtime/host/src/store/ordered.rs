@@ -45,6 +45,10 @@ impl KeyValue for OrderedStore {
         self.inner.check().await
     }
 
+    async fn check_index(&self) -> Result<(), StoreError> {
+        self.inner.check_index().await
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         self.inner.close()
     }

@@ -30,14 +30,9 @@ static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// A write that changes nothing, in a script: refused by a server that is a replica, has no memory left, or cannot write
-/// its file, and for a user without the permission to write or to run scripts. The second key is the index, if there is one:
-/// refused where another program has put something else.
-static PROBE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "redis.call('SETRANGE', KEYS[1], 0, '')
-         if KEYS[2] then redis.call('SISMEMBER', KEYS[2], '') end",
-    )
-});
+/// its file, and for a user without the permission to write or to run scripts.
+static PROBE: LazyLock<Script> =
+    LazyLock::new(|| Script::new("redis.call('SETRANGE', KEYS[1], 0, '')"));
 
 /// The number of keys that the server examines for one page; fewer of them may have the prefix.
 const SCAN_COUNT: usize = 1000;
@@ -142,11 +137,18 @@ impl KeyValue for RedisStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        let mut script = PROBE.key(self.key("socar-readiness"));
-        if let Some(index) = &self.index {
-            script.key(index.key());
-        }
+        let script = PROBE.key(self.key("socar-readiness"));
         Ok(self.client.invoke(&script).await?)
+    }
+
+    /// Refused where another program has put something else under the key of the index.
+    async fn check_index(&self) -> Result<(), StoreError> {
+        let Some(index) = &self.index else {
+            return Ok(());
+        };
+        let ask = cmd("SISMEMBER").arg(index.key()).arg("").to_owned();
+        let _: bool = self.client.query(&ask).await?;
+        Ok(())
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

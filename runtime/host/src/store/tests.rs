@@ -441,3 +441,19 @@ async fn a_store_without_its_redis_server_is_unavailable() {
         );
     }
 }
+
+/// Every write that keeps the index would fail.
+#[tokio::test]
+async fn something_else_under_the_key_of_the_index_is_found() {
+    let server = RedisServer::start().await;
+    let client = server.client();
+    let store = RedisStore::labelled(client.clone(), "car-outbox");
+    store.check_index().await.unwrap();
+    let set = ::redis::cmd("SET")
+        .arg("socar.keys:car-outbox")
+        .arg("x")
+        .to_owned();
+    client.query::<String>(&set).await.unwrap();
+    store.check().await.unwrap();
+    store.check_index().await.unwrap_err();
+}
