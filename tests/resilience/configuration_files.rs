@@ -146,7 +146,7 @@ fn a_reload_that_would_read_a_pipe_again_is_refused() {
     );
     let admin = saboteur.admin();
     let refused = admin.request(Method::POST, "/reload").send().is(422).text();
-    assert!(refused.contains("is a pipe or a device"), "{refused}");
+    assert!(refused.contains("is a pipe"), "{refused}");
     assert_eq!(
         saboteur.call("/var?name=greeting").text(),
         "good day, world"

@@ -8,6 +8,7 @@
 //! the backends of the stores. A manifest or a runtime configuration that changes them is refused. Both generations
 //! share the open stores.
 
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -300,9 +301,9 @@ fn check_files(options: &UpOptions, config: &AppConfig) -> anyhow::Result<()> {
     let files = options.configuration_files();
     for file in files.iter().chain(&config.dotenv_files) {
         let kind = file.metadata().map(|it| it.file_type());
-        if kind.is_ok_and(|it| !it.is_file() && !it.is_dir()) {
+        if kind.is_ok_and(|it| it.is_fifo() || it.is_socket()) {
             bail!(
-                "{} is a pipe or a device, which can be read only once: restart the host to read it again",
+                "{} is a pipe, which can be read only once: restart the host to read it again",
                 file.display()
             );
         }
