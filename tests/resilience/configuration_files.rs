@@ -164,8 +164,8 @@ fn a_stop_signal_ends_a_start_that_waits_for_a_pipe() {
         &["--variable", &value],
     );
     let process = Process::start("socar", command, state.path());
-    // It has not begun to listen for signals at first.
-    thread::sleep(Duration::from_secs(1));
+    // It has not begun to listen for signals at first, and does not tell when it waits.
+    thread::sleep(Duration::from_secs(5));
     assert_eq!(process.terminate().code(), Some(0));
 }
 
