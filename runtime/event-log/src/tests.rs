@@ -42,10 +42,36 @@ mod trimming;
 
 use super::*;
 use crate::test_support::{Fixture, event};
+use storage::redis_client::RedisClient;
+use storage::redis_client::test_support::RedisServer;
 
 const STREAM: &str = "socar.car";
 const AT_ONCE: Duration = Duration::ZERO;
 const LONG_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A log on a Redis server of its own, and a client for what others do to the server.
+struct RedisFixture {
+    fixture: Fixture,
+    client: Arc<RedisClient>,
+}
+
+impl RedisFixture {
+    async fn start() -> Self {
+        let server = RedisServer::start().await;
+        let client = server.client();
+        let log = Arc::new(RedisLog::new(client.clone()));
+        Self {
+            fixture: Fixture::of(log, Box::new(server)),
+            client,
+        }
+    }
+
+    /// Executes a command: its name and its arguments.
+    async fn query<T: ::redis::FromRedisValue>(&self, command: &[impl ::redis::ToRedisArgs]) -> T {
+        let query = ::redis::Cmd::new().arg(command).to_owned();
+        self.client.query(&query).await.unwrap()
+    }
+}
 
 fn consumer(group: &str, name: &str) -> Consumer {
     Consumer::new(group, name, &[STREAM])

@@ -5,37 +5,14 @@ use crate::delivery::Audience;
 use crate::entry::now;
 use crate::retention::{Retention, Sightings, StreamReader};
 use storage::database::Database;
-use storage::redis_client::RedisClient;
-use storage::redis_client::test_support::RedisServer;
 
 const SHORT_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How far the earlier clock was ahead, in milliseconds.
 const HOUR: u64 = 3_600_000;
 
-/// A log on a server whose clock was an hour ahead until a moment ago.
-struct TurnedBack {
-    fixture: Fixture,
-    client: Arc<RedisClient>,
-}
-
-impl TurnedBack {
-    async fn start() -> Self {
-        let server = RedisServer::start().await;
-        let client = server.client();
-        let log = Arc::new(RedisLog::new(client.clone()));
-        Self {
-            fixture: Fixture::of(log, Box::new(server)),
-            client,
-        }
-    }
-
-    async fn query<T: ::redis::FromRedisValue>(&self, command: &[&str]) -> T {
-        let mut query = ::redis::cmd(command[0]);
-        query.arg(&command[1..]);
-        self.client.query(&query).await.unwrap()
-    }
-
+/// The clock of the server was an hour ahead until a moment ago.
+impl RedisFixture {
     /// The time of the earlier clock, in milliseconds since 1970.
     async fn earlier_clock(&self) -> u64 {
         let (seconds, _): (u64, u64) = self.query(&["TIME"]).await;
@@ -70,7 +47,7 @@ impl TurnedBack {
 
 #[tokio::test]
 async fn a_consumer_that_was_killed_under_an_earlier_clock_is_taken_over() {
-    let turned = TurnedBack::start().await;
+    let turned = RedisFixture::start().await;
     let killed = turned.fixture.subscribed("message", "killed").await;
     let successor = turned.fixture.subscribed("message", "successor").await;
     turned.fixture.publish(&["a"]).await;
@@ -82,7 +59,7 @@ async fn a_consumer_that_was_killed_under_an_earlier_clock_is_taken_over() {
 /// Its heartbeat is a key that expires.
 #[tokio::test]
 async fn a_sole_consumer_that_was_killed_under_an_earlier_clock_is_taken_over() {
-    let turned = TurnedBack::start().await;
+    let turned = RedisFixture::start().await;
     let killed = turned.fixture.subscribed("message", "killed").await;
     turned.heartbeat(&killed).await;
     turned.fixture.publish(&["a", "b"]).await;
@@ -100,7 +77,7 @@ async fn a_sole_consumer_that_was_killed_under_an_earlier_clock_is_taken_over() 
 /// All consumers have times of the earlier clock until their next heartbeats.
 #[tokio::test]
 async fn living_consumers_keep_their_entries_when_the_clock_is_turned_back() {
-    let turned = TurnedBack::start().await;
+    let turned = RedisFixture::start().await;
     let log = &turned.fixture.log;
     let sole = turned.fixture.subscribed("message", "sole").await;
     log.heartbeat(&sole, LONG_TIMEOUT).await.unwrap();
@@ -122,7 +99,7 @@ async fn living_consumers_keep_their_entries_when_the_clock_is_turned_back() {
 /// Its group would keep the events from the retention for as long as the clock was ahead.
 #[tokio::test]
 async fn the_silence_of_a_host_does_not_wait_for_an_earlier_clock() {
-    let turned = TurnedBack::start().await;
+    let turned = RedisFixture::start().await;
     let gone = turned.fixture.subscribed("viewpage@gone", "gone").await;
     let ages = async || {
         let state = turned.fixture.state("viewpage@gone").await;
@@ -180,7 +157,7 @@ async fn the_silence_of_an_embedded_group_does_not_wait_for_an_earlier_clock() {
 
 /// The first entry of the stream is of the earlier clock, and so the ids of all later ones are.
 async fn redis_with_an_entry_of_the_future() -> Fixture {
-    let turned = TurnedBack::start().await;
+    let turned = RedisFixture::start().await;
     let id = format!("{}-0", turned.earlier_clock().await);
     let (_, event) = event("a", 1).remove(0);
     let event = std::str::from_utf8(&event).unwrap();

@@ -1,8 +1,6 @@
 //! Entries that other programs have written: names and subjects that are no text, more fields than a script can pass.
 
 use super::*;
-use storage::redis_client::RedisClient;
-use storage::redis_client::test_support::RedisServer;
 
 on_both_logs!(
     a_letter_keeps_the_event_of_an_entry_with_many_fields,
@@ -10,29 +8,6 @@ on_both_logs!(
 );
 
 const NOT_UTF8: &[u8] = b"M\xfcnchen";
-
-struct Redis {
-    fixture: Fixture,
-    client: Arc<RedisClient>,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let server = RedisServer::start().await;
-        let client = server.client();
-        let log = Arc::new(RedisLog::new(client.clone()));
-        Self {
-            fixture: Fixture::of(log, Box::new(server)),
-            client,
-        }
-    }
-
-    async fn query(&self, command: &[&[u8]]) {
-        let mut query = ::redis::cmd(std::str::from_utf8(command[0]).unwrap());
-        query.arg(&command[1..]);
-        self.client.query::<::redis::Value>(&query).await.unwrap();
-    }
-}
 
 /// The event comes last.
 async fn a_letter_keeps_the_event_of_an_entry_with_many_fields(fixture: Fixture) {
@@ -69,19 +44,21 @@ async fn a_letter_without_a_group_holds_up_no_other(fixture: Fixture) {
 /// Each way to read an entry: by a script, alone, as a range, as a letter.
 #[tokio::test]
 async fn a_redis_with_names_that_are_no_text_is_read() {
-    let redis = Redis::start().await;
+    let redis = RedisFixture::start().await;
     let log = &redis.fixture.log;
     let scripted = redis.fixture.subscribed("message", "host").await;
     let alone = redis.fixture.subscribed("car", "host").await;
     log.heartbeat(&alone, LONG_TIMEOUT).await.unwrap();
     let stream = STREAM.as_bytes();
     let subject = [b"{\"subject\":\"", NOT_UTF8, b"\"}"].concat();
-    redis.query(&[b"XADD", stream, b"*", NOT_UTF8, b"x"]).await;
     redis
-        .query(&[b"XADD", stream, b"*", b"event", &subject])
+        .query::<::redis::Value>(&[b"XADD", stream, b"*", NOT_UTF8, b"x"])
         .await;
     redis
-        .query(&[b"XGROUP", b"CREATE", stream, NOT_UTF8, b"$"])
+        .query::<::redis::Value>(&[b"XADD", stream, b"*", b"event", &subject])
+        .await;
+    redis
+        .query::<::redis::Value>(&[b"XGROUP", b"CREATE", stream, NOT_UTF8, b"$"])
         .await;
     for consumer in [&scripted, &alone] {
         let taken = redis.fixture.claim(consumer).await;
