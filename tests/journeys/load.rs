@@ -12,6 +12,7 @@ use harness::{
     Car, Mode, Platform, RequestBuilder, Reservation, Response, Setup, Stop, eventually,
     in_background,
 };
+use http::Method;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -93,6 +94,11 @@ fn every_invariant_holds_after_full_disks_under_load(mode: Mode) {
             let is_ready = || platform.get("/readyz").send().status == 200;
             eventually(is_ready, |is_ready| !is_ready);
             load.wait_for_responses(fastrand::usize(3..60));
+            if mode == Mode::Embedded {
+                // It does not wait until the disk has room.
+                let reload = || platform.admin().request(Method::POST, "/reload").send();
+                eventually(|| reload().status, |status| *status == 422);
+            }
             platform.get("/carviews").send().is(200);
             platform.limit_file_size(None);
             eventually(is_ready, |is_ready| *is_ready);
